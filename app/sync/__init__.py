@@ -1,0 +1,1 @@
+"""Making regions equal to the master: snapshot, plan, apply, report."""

@@ -1,0 +1,1 @@
+"""Glance images: what the master has, what a region lacks, and how it gets there."""
