@@ -1,0 +1,1 @@
+"""Where images live: Glance regions, directories, backup files. Leaves behind one Protocol."""
