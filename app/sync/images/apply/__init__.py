@@ -1,0 +1,1 @@
+"""Making one region follow its plan: ordered, resumable, cancellable; one outcome per item."""
