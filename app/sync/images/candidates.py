@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from app.sync.images import messages
 from app.sync.images.catalog import DEACTIVATED
-from app.sync.images.compare import Verdict, content_verdict
+from app.sync.images.compare import Verdict, content_verdict, format_conflicts
 from app.sync.images.conf.model import Policy
 from app.sync.images.model import Image, Snapshot, is_foreign
 from app.sync.images.plan import Unfinished
@@ -94,14 +94,15 @@ def is_present(image: Image) -> bool:
     return image.is_active or image.status == DEACTIVATED
 
 
-def _rank(source: Image, image: Image, *, untouchable: bool) -> tuple[bool, bool]:
-    """The master's content counts most; then, that we may write the image at all.
+def _rank(source: Image, image: Image, *, untouchable: bool) -> tuple[bool, bool, bool]:
+    """The master's content counts most; then its format, and that we may write the image at all.
 
-    The second part is ours: without it a replaced image of another project, which stays, would be taken
-    for the candidate again, and every change on the master would leave one more copy behind.
+    The last two are ours. Without them the copy that takes the place of an image in another format, or of
+    one of another project, which stays, might not be taken for the candidate; and the next change on the
+    master would leave one more copy behind.
     """
     same = content_verdict(source, image, trust_marks=not untouchable) is Verdict.SAME
-    return same, not untouchable
+    return same, not format_conflicts(source, image), not untouchable
 
 
 def _unfinished(
@@ -122,9 +123,11 @@ def _unfinished(
     by_id = {image.id: image for image in snapshot.images}
     kept: set[str] = set()
     replaced: set[str] = set()
+    done: list[Unfinished] = []
     for image, (disposal, old_id) in marked:
         old = by_id.get(old_id)
-        if old is None or old.name != image.name or old.id == image.id:
+        if old is None or old.name != image.name or old.id == image.id or is_partial(old):
+            done.append(Unfinished(image, None, disposal))
             continue
         # Marks that contradict each other must never clear away both images.
         if image.id in replaced or old.id in kept | replaced:
@@ -133,4 +136,5 @@ def _unfinished(
             kept.add(image.id)
             replaced.add(old.id)
             found.unfinished.append(Unfinished(image, old, disposal))
+    found.unfinished.extend(todo for todo in done if todo.image.id not in replaced)
     return frozenset(replaced)

@@ -73,13 +73,18 @@ def content_verdict(source: Image, destination: Image, *, trust_marks: bool = Tr
     return verdict
 
 
-def format_differs(source: Image, destination: Image) -> bool:
-    """Whether a format, which cannot be changed once there is data, is not the master's (14.3)."""
+def format_conflicts(source: Image, destination: Image) -> bool:
+    """Whether equal bytes are there in another format, which cannot be changed any more (14.3).
+
+    Data that a region converted on import has another format by right, so only equal hashes count.
+    """
     pairs = (
         (source.disk_format, destination.disk_format),
         (source.container_format, destination.container_format),
     )
-    return any(ours and theirs and ours != theirs for ours, theirs in pairs)
+    if not any(ours and theirs and ours != theirs for ours, theirs in pairs):
+        return False
+    return hash_verdict(source, destination) is Verdict.SAME
 
 
 def metadata_changes(source: Image, destination: Image, policy: Policy, ids: Mapping[str, str]) -> Changes:

@@ -12,8 +12,7 @@ from app.sync.images.compare import (
     REFERENCE_REASONS,
     Verdict,
     content_verdict,
-    format_differs,
-    hash_verdict,
+    format_conflicts,
     member_changes,
     metadata_changes,
     missing_stores,
@@ -58,17 +57,12 @@ def judge_content(name: str, source: Image, scene: Scene) -> Judgement | None:
         return _checked(name, source, scene, Judgement(Status.PENDING_UPLOAD))
     foreign = name in scene.found.foreign
     verdict = content_verdict(source, destination, trust_marks=not foreign)
-    if verdict is Verdict.SAME and not _format_conflict(source, destination):
+    if verdict is Verdict.SAME and not format_conflicts(source, destination):
         return None
     judgement = _conflict(name, destination, verdict, scene)
     if foreign:
         judgement = replace(judgement, reasons=(*judgement.reasons, "foreign"))
     return _checked(name, source, scene, judgement)
-
-
-def _format_conflict(source: Image, destination: Image) -> bool:
-    """Data that a region converted on import has another format by right; only equal bytes must not."""
-    return format_differs(source, destination) and hash_verdict(source, destination) is Verdict.SAME
 
 
 def _conflict(name: str, destination: Image, verdict: Verdict, scene: Scene) -> Judgement:

@@ -49,10 +49,13 @@ class MetadataChange:
 
 @dataclass(frozen=True, slots=True)
 class Unfinished:
-    """A replacement that a killed run published without clearing away the old image."""
+    """A replacement that a killed run published without clearing away the old image.
+
+    ``old`` is None when that has been done and only the mark on the new one is left.
+    """
 
     image: Image
-    old: Image
+    old: Image | None
     disposal: Disposal
 
 

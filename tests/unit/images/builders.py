@@ -159,7 +159,8 @@ def _prepare(made: RegionPlan, state: Applied) -> None:
     for partial in made.partials:
         del state.images[partial.id]
     for todo in made.unfinished:
-        state.put_away(todo.old.id, todo.disposal, made.taken_names)
+        if todo.old is not None:
+            state.put_away(todo.old.id, todo.disposal, made.taken_names)
         state.change(todo.image.id, Changes(remove_properties=frozenset({FINISH})))
     for retired in made.obsolete:
         state.change(retired.image.id, retired.changes)

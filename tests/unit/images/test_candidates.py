@@ -147,6 +147,14 @@ def test_duplicates_of_several_projects(images: tuple, winner: str) -> None:
     assert found.foreign == ({"a"} if found.by_name["a"].owner == OTHERS else set())
 
 
+@pytest.mark.parametrize("formats", [("qcow2", "raw"), ("raw", "qcow2")])
+def test_duplicates_in_two_formats(formats: tuple[str, str]) -> None:
+    """Of two copies with the master's content the one in the master's format is taken."""
+    selected = make_catalog(make_master("a", checksum="match", disk_format="raw")).images
+    region = listing(*(a(str(n), disk_format=text) for n, text in enumerate(formats)))
+    assert find_candidates(region, selected, Policy()).by_name["a"].disk_format == "raw"
+
+
 def test_owner_does_not_matter_where_foreign_images_may_be_written() -> None:
     """With modify_foreign the listing alone decides among equals, as in the original."""
     found = find(a("1", "old", owner=OTHERS), a("2", "old"), policy=MODIFY)
@@ -187,6 +195,7 @@ def test_unfinished_replacement(disposal: Disposal, old_first: bool) -> None:
     [
         pytest.param({}, {"id": "gone"}, id="predecessor is gone"),
         pytest.param({}, {"name": "a.old"}, id="predecessor is renamed"),
+        pytest.param({}, {"properties": PARTIAL}, id="predecessor is itself in the making"),
         pytest.param({"owner": OTHERS}, {}, id="mark on a foreign image"),
         pytest.param({}, {"owner": OTHERS}, id="mark points at a foreign image"),
         pytest.param({"status": "queued"}, {}, id="copy without content"),
@@ -198,7 +207,16 @@ def test_marks_that_finish_nothing(new: dict, old: dict) -> None:
     """A mark never makes us touch what is not the predecessor or not ours."""
     marked = a("2", **{"properties": {FINISH: finish_mark(Disposal.DELETE, "1")}, **new})
     other = make_image(**{"name": "a", "id": "1", "checksum": "old", **old})
-    assert not find(marked, other, policy=ALL_TENANTS).unfinished
+    found = find(marked, other, policy=ALL_TENANTS)
+    assert not [todo for todo in found.unfinished if todo.old is not None]
+
+
+@pytest.mark.parametrize("old", [{"id": "gone"}, {"name": "a.old"}], ids=["deleted", "renamed"])
+def test_mark_of_a_finished_replacement_is_taken_off(old: dict) -> None:
+    """A run killed after the last step but one leaves only a mark, and that is cleared."""
+    marked = a("2", properties={FINISH: finish_mark(Disposal.DELETE, "1")})
+    other = make_image(**{"name": "a", "id": "1", "checksum": "old", **old})
+    assert [(todo.image, todo.old) for todo in find(marked, other).unfinished] == [(marked, None)]
 
 
 @pytest.mark.parametrize(
@@ -214,7 +232,7 @@ def test_contradicting_marks(marks: dict[str, str]) -> None:
     """Whatever the marks say, what is to be kept is never what is to be cleared away."""
     images = [a(i, properties={FINISH: f"delete:{marks[i]}"} if i in marks else {}) for i in ("1", "2", "3")]
     found = find(*images)
-    kept, old = {u.image.id for u in found.unfinished}, [u.old.id for u in found.unfinished]
+    kept, old = {u.image.id for u in found.unfinished}, [u.old.id for u in found.unfinished if u.old]
     assert kept
     assert not kept & set(old)
     assert len(old) == len(set(old))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from app.sync.images.compare import (
@@ -9,7 +11,7 @@ from app.sync.images.compare import (
     Verdict,
     content_matches,
     content_verdict,
-    format_differs,
+    format_conflicts,
     member_changes,
     metadata_changes,
     missing_stores,
@@ -125,10 +127,11 @@ def test_empty_provenance_of_unknown_content() -> None:
     ],
 )
 def test_formats(source: tuple, copy: tuple, differs: bool) -> None:
-    """Formats are compared where both sides tell them."""
+    """Formats are compared where both sides tell them, and only between equal bytes."""
     left = make_master("a", disk_format=source[0], container_format=source[1])
     right = make_image("a", disk_format=copy[0], container_format=copy[1])
-    assert format_differs(left, right) is differs
+    assert format_conflicts(left, right) is differs
+    assert not format_conflicts(left, replace(right, checksum="converted"))
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from app.errors import ForbiddenError, NotFoundError
+from app.errors import ForbiddenError, NotFoundError, RemoteError
 from app.sync.images import drafts
 from app.sync.images.conf.model import Policy
 from app.sync.images.model import Changes, Image
-from app.sync.images.provenance import FINISH, Disposal, finish_mark
+from app.sync.images.provenance import FINISH, Disposal, finish_mark, is_partial
 from app.sync.images.stores.base import ImageStore
 
 
@@ -36,16 +36,30 @@ def publish(
 
     """
     finish = finish_mark(old[1], old[0].id) if old else None
-    published = store.update_image(copy.id, drafts.publish_changes(source, copy, policy, ids, finish))
+    try:
+        published = store.update_image(copy.id, drafts.publish_changes(source, copy, policy, ids, finish))
+    except RemoteError as error:
+        if not error.retryable:
+            _withdraw(store, copy.id)
+        raise
     if old:
         published = clear_away(store, published, old[0], old[1], policy, taken_names)
     return published
 
 
+def _withdraw(store: ImageStore, image_id: str) -> None:
+    """Remove a copy that may not be published; one that is published but for single properties stays."""
+    try:
+        if is_partial(store.get_image(image_id)):
+            store.delete_image(image_id)
+    except NotFoundError:
+        return
+
+
 def clear_away(
     store: ImageStore,
     published: Image,
-    old: Image,
+    old: Image | None,
     disposal: Disposal,
     policy: Policy,
     taken_names: frozenset[str],
@@ -58,7 +72,9 @@ def clear_away(
     """
     refused: ForbiddenError | None = None
     try:
-        if disposal is Disposal.RENAME:
+        if old is None:
+            pass
+        elif disposal is Disposal.RENAME:
             store.update_image(old.id, drafts.retire_changes(old, taken_names))
         else:
             refused = _delete(store, old, policy, taken_names)

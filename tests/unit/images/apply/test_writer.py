@@ -20,7 +20,9 @@ def test_own_marks_are_recognised():
 def test_marks_of_another_process_follow_its_life():
     """A mark counts as alive while its process lives and as gone afterwards."""
     code = "from app.sync.images.apply.writer import this_writer; print(this_writer(), flush=True); input()"
-    child = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    child = subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
     name = child.stdout.readline().strip()
     assert look_up(name) is Writer.ALIVE
     child.kill()

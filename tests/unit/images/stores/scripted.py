@@ -36,6 +36,13 @@ class Connection:
         self.server.heads.append(head.decode())
         return head.decode()
 
+    def request(self) -> str:
+        """The next request with its whole body of announced length; its head."""
+        head = self.head()
+        announced = head.lower().partition("content-length: ")[2].split()
+        self.body(int(announced[0]) if announced else 0)
+        return head
+
     def body(self, size: int) -> bytes:
         """So many bytes of the request's body, or what came before the client hung up."""
         while len(self._rest) < size:

@@ -24,6 +24,7 @@ from app.sync.images.stores.glance.failures import (
     EXPLANATION_CHARACTERS,
     explanation,
     failure,
+    located,
     one_line,
     retry_after_seconds,
 )
@@ -71,6 +72,20 @@ def test_servers_patience_is_passed_on(status: int) -> None:
     error = failure(status, {"Retry-After": "7"}, "", doing="x", where="", now=NOW)
     assert isinstance(error, RemoteFaultError)
     assert error.retry_after_seconds == 7
+
+
+def test_error_of_pure_code_learns_where_it_happened() -> None:
+    """Every error of a region names the region, and keeps the place it already knows."""
+    with pytest.raises(BadAnswerError) as caught, located("Burgos (http://x)"):
+        raise BadAnswerError("endless", remedy="wait")
+    assert (caught.value.what, caught.value.where, caught.value.remedy) == (
+        "endless",
+        "Burgos (http://x)",
+        "wait",
+    )
+    with pytest.raises(ConflictError) as known, located("Burgos"):
+        raise ConflictError("x", where="Caceres")
+    assert known.value.where == "Caceres"
 
 
 def test_redirect_names_the_address_it_points_to() -> None:

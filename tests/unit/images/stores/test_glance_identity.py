@@ -10,7 +10,14 @@ from keystoneauth1.identity import v3
 
 from app.errors import CredentialError
 from app.sync.images.conf.model import Credential
-from app.sync.images.stores.glance.identity import keystone_root, kind, remedy, scope, shared_login
+from app.sync.images.stores.glance.identity import (
+    ReadyToken,
+    keystone_root,
+    kind,
+    remedy,
+    scope,
+    shared_login,
+)
 
 PASSWORD = Credential("http://k:5000", username="u", password="p-secret", project_name="images")
 APPLICATION = Credential(
@@ -106,8 +113,11 @@ def test_application_credential_login() -> None:
 
 
 def test_token_login() -> None:
-    """A ready-made token is used as it is."""
-    assert method_of(TOKEN).token == "t-secret"
+    """A ready-made token is used as it is, or exchanged for one of the project named."""
+    assert isinstance(shared_login(TOKEN), ReadyToken)
+    exchanged = replace(TOKEN, project_name="images")
+    assert not isinstance(shared_login(exchanged), ReadyToken)
+    assert method_of(exchanged).token == "t-secret"
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import replace
 
 import pytest
@@ -32,6 +33,8 @@ from tests.unit.images.stores.scripted import Connection, catalog, scripted
 SECRET = "hunter2-password"
 TOKEN = "gAAAAABtoken" + "z" * 60
 MASTER = RegionRef("master", "Valladolid")
+CLOSED = "http://127.0.0.1:1"
+"""Nothing listens there."""
 
 
 @pytest.mark.parametrize(
@@ -107,8 +110,7 @@ def keystone(regions: dict[str, str] | None = None) -> Callable[[Connection], No
     """A Keystone that gives a token to whoever asks."""
 
     def handler(connection: Connection) -> None:
-        while head := connection.head():
-            connection.body(int(head.lower().partition("content-length: ")[2].split()[0]))
+        while connection.request():
             connection.json(
                 token(regions or {"Valladolid": "http://v", "Burgos": "http://b"}), 201, **SUBJECT
             )
@@ -116,6 +118,7 @@ def keystone(regions: dict[str, str] | None = None) -> Callable[[Connection], No
     return handler
 
 
+TWO = {"Valladolid": "http://v", "Burgos": "http://b"}
 SUBJECT = {"X_Subject_Token": TOKEN}
 
 
@@ -150,17 +153,18 @@ def test_endpoint_override_wins_and_adds_regions() -> None:
     """A configured address replaces the catalogue's, and can name a region it lacks."""
     with scripted(keystone()) as server:
         cloud = OpenStackCloud(
-            settings(server.url, endpoint_override={"Burgos": "http://mine:1/v2/", "Extra": "http://x"})
+            settings(server.url, endpoint_override={"Burgos": f"{CLOSED}/v2/", "Extra": "http://x"}),
+            sleep=lambda _: None,
         )
         assert cloud.region_names("master") == ["Burgos", "Extra", "Valladolid"]
         with pytest.raises(UnreachableError, match="no connection") as caught:
             cloud.store(RegionRef("master", "Burgos")).get_image("1")
-    assert caught.value.where == "Burgos (http://mine:1)"
+    assert caught.value.where == f"Burgos ({CLOSED})"
 
 
 def test_store_of_an_overridden_region_needs_no_keystone() -> None:
     """Opening a store does no more I/O than it needs."""
-    cloud = OpenStackCloud(settings("http://127.0.0.1:1", endpoint_override={"Valladolid": "http://v"}))
+    cloud = OpenStackCloud(settings(CLOSED, endpoint_override={"Valladolid": "http://v"}))
     assert cloud.store(MASTER).region == "Valladolid"
 
 
@@ -198,8 +202,7 @@ def refusal(status: int, body: object, **headers: str) -> Callable[[Connection],
     """A Keystone that always answers this."""
 
     def handler(connection: Connection) -> None:
-        while head := connection.head():
-            connection.body(int(head.lower().partition("content-length: ")[2].split()[0]))
+        while connection.request():
             text = body if isinstance(body, str) else json.dumps(body)
             connection.answer(status, text.encode(), Content_Type="application/json", **headers)
 
@@ -224,9 +227,7 @@ UNAUTHORIZED = {"error": {"code": 401, "message": "The request you have made req
 @pytest.mark.parametrize(
     ("handler", "expected", "says", "calls"),
     [
-        pytest.param(
-            refusal(401, UNAUTHORIZED), AuthenticationError, "requires auth", 1, id="wrong-password"
-        ),
+        pytest.param(refusal(401, UNAUTHORIZED), AuthenticationError, "requires", 1, id="wrong-password"),
         pytest.param(refusal(403, UNAUTHORIZED), ForbiddenError, "cannot get a token", 1, id="locked"),
         pytest.param(refusal(404, "<html>no</html>"), BadAnswerError, "not that of a Keystone", 1, id="web"),
         pytest.param(refusal(200, "<html>hi</html>"), BadAnswerError, "not that of a Keystone", 1, id="html"),
@@ -262,6 +263,36 @@ def test_refusal_of_keystone_is_clear(
     everything = f"{caught.value} {caught.value!r} {caplog.text}"
     assert SECRET not in everything
     assert TOKEN not in everything
+
+
+@pytest.mark.parametrize(
+    "answer", [[1], {"token": []}, {"token": {}}, "x", {"token": {"expires_at": "soon"}}]
+)
+def test_answer_that_is_no_token_is_noticed_by_every_call(answer: object) -> None:
+    """Whatever stands at keystone_url, a call to Glance ends with a clear error."""
+    with scripted(refusal(201, answer, **SUBJECT)) as server:
+        at = settings(server.url, endpoint_override={"Valladolid": CLOSED})
+        with pytest.raises(BadAnswerError, match="not that of a Keystone"):
+            OpenStackCloud(at).store(MASTER).get_image("1")
+
+
+def test_ready_token_is_used_as_it_is() -> None:
+    """A token from elsewhere is shown to Keystone, not exchanged, and never shown to a person."""
+
+    def handler(connection: Connection) -> None:
+        while connection.head():
+            connection.json(token(TWO))
+
+    with scripted(handler) as server:
+        given = Credential(server.url, auth_type="v3token", token=TOKEN)
+        cloud = OpenStackCloud(settings(server.url, credential=given))
+        assert cloud.region_names("master") == ["Burgos", "Valladolid"]
+        assert cloud.store(MASTER).project_id == "p42"
+        assert [head.split()[:2] for head in server.heads] == [["GET", "/v3/auth/tokens"]]
+    with scripted(refusal(404, UNAUTHORIZED)) as server, pytest.raises(AuthenticationError) as caught:
+        OpenStackCloud(settings(server.url, credential=replace(given, auth_url=server.url))).store(MASTER)
+    assert "expired" in caught.value.remedy
+    assert TOKEN not in str(caught.value)
 
 
 def test_refused_login_says_what_to_look_at() -> None:
@@ -305,10 +336,9 @@ def glance_that_redirects(seen: list[str]) -> Callable[[Connection], None]:
 def test_token_does_not_follow_a_redirect() -> None:
     """A token is sent to the address that was configured or is in the catalogue, and nowhere else."""
     seen: list[str] = []
-    with (
-        scripted(glance_that_redirects(seen)) as glance,
-        scripted(keystone({"Valladolid": glance.url})) as server,
-    ):
+    with ExitStack() as stack:
+        glance = stack.enter_context(scripted(glance_that_redirects(seen)))
+        server = stack.enter_context(scripted(keystone({"Valladolid": glance.url})))
         with pytest.raises(BadAnswerError, match="302") as caught:
             OpenStackCloud(settings(server.url)).store(MASTER).get_image("1")
     assert "127.0.0.1:1/elsewhere" in caught.value.remedy

@@ -98,7 +98,9 @@ def test_stop_ends_a_download_at_the_next_chunk():
         next(chunks)
 
 
-def image_of(content: bytes, *, algo: str | None = "sha512", md5: bool = True, size: int | None = None) -> Image:
+def image_of(
+    content: bytes, *, algo: str | None = "sha512", md5: bool = True, size: int | None = None
+) -> Image:
     """A record that promises this content."""
     return Image(
         region="R",
