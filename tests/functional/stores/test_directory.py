@@ -6,11 +6,8 @@ import errno
 import hashlib
 import os
 import resource
-import shutil
 import stat
-import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -30,6 +27,7 @@ from app.sync.images.model import Changes, Draft, RegionRef
 from app.sync.images.stores.base import CHUNK_BYTES
 from app.sync.images.stores.directory import DirectoryCloud
 from app.sync.images.stores.files import store_error
+from tests.functional.disks import small_disk
 
 from .conftest import CONTENT, Place
 from .directories import active, read, record, region_path, write_metadata
@@ -218,35 +216,9 @@ def test_permissions_of_a_file_are_kept(directory: Place, draft: Drafts) -> None
 # a full disk
 
 
-@contextmanager
-def small_disk(path: Path) -> Iterator[type[StoreError]]:
-    """Let less than ``SMALL_DISK_BYTES`` be written below ``path``; tells the error that then comes.
-
-    A real small file system where this process may mount one, else a limit on the size of files.
-    """
-    path.mkdir()
-    size = f"size={SMALL_DISK_BYTES}"
-    mount = shutil.which("mount")
-    if (
-        mount
-        and subprocess.run([mount, "-t", "tmpfs", "-o", size, "tmpfs", path], check=False).returncode == 0
-    ):
-        try:
-            yield StoreFullError
-        finally:
-            subprocess.run(["umount", path], check=True)
-        return
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (SMALL_DISK_BYTES, before[1]))
-    try:
-        yield StoreError
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
 def test_full_disk_leaves_nothing_half_done(tmp_path: Path, settings: Settings, draft: Drafts) -> None:
     """An upload that fills the disk fails with the file's name; the image stays queued, the space is free."""
-    with small_disk(tmp_path / "disk") as expected:
+    with small_disk(tmp_path / "disk", SMALL_DISK_BYTES) as expected:
         place = Place("directory", tmp_path / "disk", settings)
         place.add_region("Burgos")
         image = place.store().create_image(draft())
@@ -260,7 +232,7 @@ def test_full_disk_leaves_nothing_half_done(tmp_path: Path, settings: Settings, 
 
 def test_full_disk_keeps_old_metadata(tmp_path: Path, settings: Settings, draft: Drafts) -> None:
     """An update that finds the disk full leaves the image as it was."""
-    with small_disk(tmp_path / "disk") as expected:
+    with small_disk(tmp_path / "disk", SMALL_DISK_BYTES) as expected:
         place = Place("directory", tmp_path / "disk", settings)
         place.add_region("Burgos")
         image = place.store().create_image(draft())
