@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from operator import attrgetter
 
 from app.sync.images import references
 from app.sync.images.conf.model import Policy, SetMode, VisibilityMode
-from app.sync.images.model import KERNEL_ID, RAMDISK_ID, REFERENCE_KEYS, Changes, Image
+from app.sync.images.model import KERNEL_ID, RAMDISK_ID, REFERENCE_KEYS, Changes, Image, PropertyValue
 from app.sync.images.properties import property_changes
 from app.sync.images.provenance import COPY_HASH, SOURCE_HASH, content_id
 
 SHARED = "shared"
 ALL_STORES = "all"
 ATTRIBUTE_REASONS = ("visibility", "hidden", "protected", "min_disk", "min_ram", "tags")
+NO_ATTRIBUTES = (None,) * len(ATTRIBUTE_REASONS)
+NO_CHANGES = Changes()
+_attributes_of = attrgetter(*ATTRIBUTE_REASONS)
 REFERENCE_REASONS = {KERNEL_ID: "kernel", RAMDISK_ID: "ramdisk"}
 
 
@@ -100,25 +104,40 @@ def metadata_changes(source: Image, destination: Image, policy: Policy, ids: Map
 
     """
     setting, removing = property_changes(source, destination, policy)
-    wanted = references.translated(source, ids)
-    present = destination.properties
-    for key in REFERENCE_KEYS:
-        if key in wanted:
-            if present.get(key) != wanted[key]:
-                setting[key] = wanted[key]
-        elif present.get(key) is not None and not source.properties.get(key):
-            removing |= {key}
+    if references.has_any(source) or references.has_any(destination):
+        removing |= _renew_references(source, destination, ids, setting)
+    visibility = wanted_visibility(source, destination, policy)
+    hidden = source.hidden if policy.sync_hidden and source.hidden != destination.hidden else None
+    protected = (
+        source.protected if policy.sync_protected and source.protected != destination.protected else None
+    )
+    min_disk = source.min_disk if source.min_disk != destination.min_disk else None
+    min_ram = source.min_ram if source.min_ram != destination.min_ram else None
+    tags = _wanted_tags(source, destination, policy.tags_mode)
+    if (visibility, hidden, protected, min_disk, min_ram, tags) == NO_ATTRIBUTES:
+        changed = setting or removing
+        return Changes(set_properties=setting, remove_properties=removing) if changed else NO_CHANGES
     return Changes(
-        visibility=wanted_visibility(source, destination, policy),
-        hidden=source.hidden if policy.sync_hidden and source.hidden != destination.hidden else None,
-        protected=source.protected
-        if policy.sync_protected and source.protected != destination.protected
-        else None,
-        min_disk=source.min_disk if source.min_disk != destination.min_disk else None,
-        min_ram=source.min_ram if source.min_ram != destination.min_ram else None,
-        tags=_wanted_tags(source, destination, policy.tags_mode),
+        visibility=visibility,
+        hidden=hidden,
+        protected=protected,
+        min_disk=min_disk,
+        min_ram=min_ram,
+        tags=tags,
         set_properties=setting,
         remove_properties=removing,
+    )
+
+
+def _renew_references(
+    source: Image, destination: Image, ids: Mapping[str, str], setting: dict[str, PropertyValue]
+) -> frozenset[str]:
+    """Put the references that differ into ``setting``; returns those to remove."""
+    wanted = references.translated(source, ids)
+    present = destination.properties
+    setting.update({key: image_id for key, image_id in wanted.items() if present.get(key) != image_id})
+    return frozenset(
+        key for key in REFERENCE_KEYS if present.get(key) is not None and not source.properties.get(key)
     )
 
 
@@ -150,6 +169,9 @@ class MemberChanges:
     unmapped: frozenset[str] = frozenset()
 
 
+NO_MEMBER_CHANGES = MemberChanges()
+
+
 def member_changes(source: Image, destination: Image, policy: Policy) -> MemberChanges:
     """How the members of a shared image follow the master's (14.2).
 
@@ -157,9 +179,9 @@ def member_changes(source: Image, destination: Image, policy: Policy) -> MemberC
     members.
     """
     if policy.members_mode is SetMode.OFF or source.visibility != SHARED:
-        return MemberChanges()
+        return NO_MEMBER_CHANGES
     if (wanted_visibility(source, destination, policy) or destination.visibility) != SHARED:
-        return MemberChanges()
+        return NO_MEMBER_CHANGES
     mapped = frozenset(policy.project_map[m] for m in source.members if m in policy.project_map)
     return MemberChanges(
         add=mapped - destination.members,
@@ -180,7 +202,10 @@ def missing_stores(destination: Image, policy: Policy) -> frozenset[str]:
 
 def reasons(changes: Changes) -> tuple[str, ...]:
     """What the changes are about, in the words of 14.9."""
-    found = [name for name in ATTRIBUTE_REASONS if getattr(changes, name) is not None]
+    if changes is NO_CHANGES:
+        return ()
+    values = zip(ATTRIBUTE_REASONS, _attributes_of(changes), strict=True)
+    found = [name for name, value in values if value is not None]
     if changes.set_properties or changes.remove_properties:
         keys = {*changes.set_properties, *changes.remove_properties}
         found += [reason for key, reason in REFERENCE_REASONS.items() if key in keys]

@@ -34,6 +34,9 @@ class Judgement:
     notices: tuple[Notice, ...] = ()
 
 
+FINE = Judgement(Status.OK)
+
+
 @dataclass(frozen=True, slots=True)
 class Scene:
     """All that the judgement of a region's images rests on.
@@ -134,6 +137,8 @@ def judge_metadata(name: str, source: Image, destination: Image, scene: Scene) -
         found.append(DEACTIVATED)
     if name in scene.found.foreign:
         found.append("foreign")
+    if not found:
+        return FINE
     return Judgement(status, tuple(dict.fromkeys(found)))
 
 

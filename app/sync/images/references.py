@@ -12,11 +12,16 @@ from collections.abc import Iterable, Mapping
 from app.sync.images.model import KERNEL_ID, RAMDISK_ID, REFERENCE_KEYS, Image
 
 
+def has_any(image: Image) -> bool:
+    """Whether the image has a reference property at all, be it empty."""
+    return KERNEL_ID in image.properties or RAMDISK_ID in image.properties
+
+
 def names(source: Image) -> tuple[tuple[str, str], ...]:
     """(property key, referenced image name) of each reference of a catalogue image."""
-    properties = source.properties
-    if KERNEL_ID not in properties and RAMDISK_ID not in properties:
+    if not has_any(source):
         return ()
+    properties = source.properties
     return tuple((key, str(properties[key])) for key in REFERENCE_KEYS if properties.get(key))
 
 

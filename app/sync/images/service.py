@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from threading import Event, Lock
 
 from app.errors import RemoteError, StoreError, SynclineError, UnknownRegionError
@@ -42,6 +43,8 @@ class ImageService:
     Args:
         listener: told what goes on; called from the threads that work on regions.
         stop: set it to end a run at the next chunk.
+        region_stop: the event that ends work on one region (full name) and on no other; it must count
+            as set also when ``stop`` is.
 
     """
 
@@ -52,11 +55,13 @@ class ImageService:
         *,
         listener: Listener | None = None,
         stop: Event | None = None,
+        region_stop: Callable[[str], Event] | None = None,
     ) -> None:
         self.settings = settings
         self.cloud = cloud
         self._listener = listener or ignore
         self._stop = stop or Event()
+        self._region_stop = region_stop
         self._master = RegionRef("master", settings.master_region)
         self._catalog: Catalog | None = None
         self._catalog_lock = Lock()
@@ -204,8 +209,9 @@ class ImageService:
             notice = Notice(Level.WARNING, f"{region.full}: {what}: {error}")
             self._listener(Noticed(region.full, notice))
 
-        copier = Copier(destination, route, distributor, this_writer(), on_trouble)
-        return RegionRun(plan, destination, copier, self._listener, self._stop, names).run()
+        stop = self._region_stop(region.full) if self._region_stop else self._stop
+        copier = Copier(destination, replace(route, stop=stop), distributor, this_writer(), on_trouble)
+        return RegionRun(plan, destination, copier, self._listener, stop, names).run()
 
 
 def _needing_content(plan: RegionPlan, names: frozenset[str] | None) -> list[PlannedImage]:

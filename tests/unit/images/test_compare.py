@@ -109,10 +109,11 @@ def test_provenance(marks: dict[str, str], verdict: Verdict) -> None:
     assert content_matches(master, image) is Verdict.DIFFERENT
 
 
-def test_empty_provenance_of_unknown_content() -> None:
-    """Two images without any hash are not the same because their marks are empty too."""
-    marks = {SOURCE_HASH: "", COPY_HASH: ""}
-    master, image = make_master("a", checksum=None), make_image("a", checksum=None, properties=marks)
+@pytest.mark.parametrize(("source", "copy"), [(None, None), (None, "c"), ("c", None)])
+def test_empty_provenance_of_unknown_content(source: str | None, copy: str | None) -> None:
+    """Images without a hash are not the same because a mark about them is empty too."""
+    marks = {SOURCE_HASH: f"md5:{source}" if source else "", COPY_HASH: f"md5:{copy}" if copy else ""}
+    master, image = make_master("a", checksum=source), make_image("a", checksum=copy, properties=marks)
     assert content_verdict(master, image) is Verdict.UNKNOWN
 
 

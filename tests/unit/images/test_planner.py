@@ -251,6 +251,13 @@ def test_dangling_reference_on_the_master() -> None:
     assert row_of(made, "a").item.reasons == ("kernel",)
 
 
+def test_dangling_reference_that_looks_like_a_name() -> None:
+    """A lost kernel's id is not mistaken for the name of another image."""
+    made = plan([make_master("a", **ami("k")), make_master("k")], [make_image("k")])
+    assert statuses(made) == {"a": "error_ami", "k": "ok"}
+    assert row_of(made, "a").item.reasons == ("kernel",)
+
+
 CONDITION = Policy(condition=parse_condition("image.user_properties['nid'] == '1'"))
 
 
