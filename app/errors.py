@@ -9,6 +9,7 @@ status of the API, and whether trying again can help.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 
@@ -236,3 +237,62 @@ class IdempotencyError(UsageError):
 
     code = "idempotency_mismatch"
     http_status = 422
+
+
+class TokenMissingError(UsageError):
+    """The service was asked without a token."""
+
+    code = "token_missing"
+    http_status = 401
+
+
+class TokenEmptyError(UsageError):
+    """The service was asked with a token header that holds nothing."""
+
+    code = "token_empty"
+    http_status = 401
+
+
+class TokenRejectedError(UsageError):
+    """Keystone does not know the token: garbage, expired or revoked."""
+
+    code = "token_rejected"
+    http_status = 401
+
+
+class AccessDeniedError(UsageError):
+    """The caller is known, but no rule of the policy lets them do this."""
+
+    code = "access_denied"
+    http_status = 403
+
+
+class InvalidRequestError(UsageError):
+    """A request's body or query does not fit its description.
+
+    Args:
+        faults: what is wrong, each with the place: a JSON pointer into the body, or a parameter's name.
+
+    """
+
+    code = "invalid_request"
+    http_status = 422
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: str = "",
+        remedy: str = "",
+        faults: Sequence[Mapping[str, str]] = (),
+    ) -> None:
+        super().__init__(what, where=where, remedy=remedy)
+        self.faults = tuple(faults)
+
+
+class OverloadedError(SynclineError):
+    """This process serves as many long-lived requests as it may."""
+
+    code = "overloaded"
+    http_status = 503
+    retryable = True
