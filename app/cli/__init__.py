@@ -1,0 +1,1 @@
+"""The command line: parses, calls the synchronisation, prints. It decides nothing about images."""
