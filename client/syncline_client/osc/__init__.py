@@ -1,0 +1,1 @@
+"""Commands ``openstack sync ...``; needs the extra ``osc`` (python-openstackclient)."""
