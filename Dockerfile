@@ -13,6 +13,7 @@ RUN groupadd --system --gid 10001 syncline \
 COPY --from=build /opt/venv /opt/venv
 COPY run.py sync.py /opt/syncline/
 COPY app /opt/syncline/app
+COPY client /opt/syncline/client
 COPY migrations /opt/syncline/migrations
 COPY settings /opt/syncline/settings
 WORKDIR /opt/syncline

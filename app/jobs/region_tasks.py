@@ -61,10 +61,11 @@ class RegionTasks:
         """
         with self.database.write() as session:
             task = tasks.find(session, task_id)
-            state = self.queue.request_cancel(session, task.job_id) if task.job_id else None
-            session.refresh(task)
-            if task.status != TaskStatus.SYNCING and state is not JobState.CANCELLED:
+            if task.status != TaskStatus.SYNCING:
                 raise BusyError(f"task {task_id} has ended: {task.status}")
+            if task.job_id is not None:
+                self.queue.request_cancel(session, task.job_id)
+            session.refresh(task)
         return task
 
 

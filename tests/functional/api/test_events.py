@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -19,6 +18,7 @@ from app.sync import task_feed, tasks
 from app.sync.tasks import TaskStatus
 from tests.functional.api.site import Site
 from tests.functional.api.streams import chunks_until, parse
+from tests.servers import wait_until
 
 QUICK = StreamTimes(poll_seconds=0.02, heartbeat_seconds=0.1, life_seconds=60.0, away_seconds=0.02)
 
@@ -176,8 +176,7 @@ class TestHub:
         connection.close()
         small_site.ends(task_id)
         read_all(follow(hub, task_id))
-        while not hub.has_room:
-            threading.Event().wait(0.01)
+        wait_until(lambda: hub.has_room, 20, "giving the place back")
 
     def test_each_client_gets_what_it_has_not_seen(
         self, small_site: Site, hub: StreamHub, follow: Follow
@@ -247,8 +246,7 @@ class TestHub:
         hub = StreamHub(Broken(small_site.parts.database), QUICK)
         read_all(follow(hub, task_id))
         Broken.fails = False
-        while len(hub):
-            threading.Event().wait(0.01)
+        wait_until(lambda: len(hub) == 0, 20, "letting go of all clients")
         connection = follow(hub, task_id)
         small_site.ends(task_id)
         assert b"event: ended" in read_all(connection)

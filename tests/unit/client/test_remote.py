@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -42,6 +45,7 @@ from app.cli.remote.login import Access, open_client
 from app.errors import ConfigurationError, CredentialError, SynclineError
 from tests.unit.client.scripted import Asked, reply, serving
 
+ROOT = Path(__file__).resolve().parents[3]
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 VARIABLES = {"OS_USERNAME": "ana", "OS_PASSWORD": "sesame-77", "OS_PROJECT_NAME": "images"}
 CLOUDS = """\
@@ -268,3 +272,37 @@ def test_events_in_words(
     assert capsys.readouterr().out == f"B: {line}\n"
     forms.show_event(Output(), Format.JSON, "B", event)
     assert json.loads(capsys.readouterr().out) == {"id": "7", "event": kind, "region": "B", "data": data}
+
+
+HEAVY = ("keystoneauth1", "requests", "rich", "syncline_client", "yaml")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["remote", "--help"]], ids=["program", "remote"])
+def test_help_loads_no_client(arguments: list[str]) -> None:
+    """The help of the program and of remote answers at once: neither client nor keystoneauth is loaded."""
+    code = (
+        "import sys\nfrom app.cli.main import cli\n"
+        f"try: cli({arguments!r})\nexcept SystemExit: pass\n"
+        f"sys.stderr.write(','.join(m for m in {HEAVY!r} if m in sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True, timeout=30
+    )
+    assert "Commands:" in done.stdout
+    assert done.stderr == ""
+
+
+def test_client_of_the_checkout_is_found(tmp_path: Path) -> None:
+    """``run.py`` of a checkout needs no installed client, wherever it is called from."""
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "run.py"), "remote", "start", "--help"],
+        cwd=tmp_path,
+        env=kept,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "--idempotency-key" in done.stdout
