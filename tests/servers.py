@@ -146,7 +146,7 @@ class PostgresServer(Server):
             "unix_socket_directories": "",
             "fsync": "off",
             "max_connections": "200",
-            "shared_buffers": "32MB","log_min_duration_statement":"3",
+            "shared_buffers": "32MB",
         }
         settings = [word for key, value in options.items() for word in ("-c", f"{key}={value}")]
         return [*self._as_user, str(self._bin / "postgres"), "-D", "data", *settings]

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import logging
 import os
-import uuid
 from typing import Any
 
 from celery import signals
 from sqlalchemy.exc import OperationalError
 
 from app.jobs.celery_dispatch import WAKE_TASK, make_celery
+from app.jobs.models import ClaimedJob
 from app.jobs.stop import StopFlag
 from app.jobs.worker import Wiring, Workplace
 from app.settings import ServiceSettings
@@ -23,19 +23,21 @@ from app.settings import ServiceSettings
 log = logging.getLogger(__name__)
 
 
-def work_on(workplace: Workplace, job_id: uuid.UUID) -> None:
-    """Take this job if it still waits, then whatever else waits in the worker's lanes.
+def work_on(workplace: Workplace, job_id: str) -> None:
+    """Take what waits in the worker's lanes, one after the other, until nothing does.
 
-    The rest is taken because a message can be lost, and because a region may have had to wait for
-    another one to end.
+    Not just the job that the message names: most often another worker has it already, a more
+    urgent one may wait, a message can be lost, and a region may have had to wait for another one.
     """
     try:
-        job = workplace.queue.claim_one(job_id, workplace.name, workplace.registry.kinds)
-        while job is not None:
+        while (job := _next(workplace)) is not None:
             workplace.run(job)
-            job = None if workplace.stop.is_set() else workplace.claim()
     except OperationalError as error:
-        log.warning("job %s: the database does not answer: %s", job_id, error.orig)
+        log.warning("woken for job %s: the database does not answer: %s", job_id, error.orig)
+
+
+def _next(workplace: Workplace) -> ClaimedJob | None:
+    return None if workplace.stop.is_set() else workplace.claim()
 
 
 def run_celery_worker(settings: ServiceSettings, wiring: Wiring, stop: StopFlag) -> None:
@@ -44,7 +46,7 @@ def run_celery_worker(settings: ServiceSettings, wiring: Wiring, stop: StopFlag)
     workplace = Workplace.open(settings, wiring, stop)
 
     def wake(job_id: str) -> None:
-        work_on(workplace, uuid.UUID(job_id))
+        work_on(workplace, job_id)
 
     def stopping(**_: Any) -> None:  # noqa: ANN401  # Celery's signals send what they like
         stop.set()

@@ -24,8 +24,6 @@ log = logging.getLogger(__name__)
 
 TICK_SECONDS = 0.5
 TIDY_SECONDS = 60.0
-REMINDERS = 50
-"""How many wake-ups are sent again at a time; a woken worker empties its lanes anyway."""
 
 
 class Keeper:
@@ -58,7 +56,7 @@ class Keeper:
         for added in run_due(self._queue, self._queue.settings.schedules):
             self._dispatcher.wake(added.job_id, added.lane)
         if self._dispatcher.needs_reminders:
-            for job_id, lane in self._queue.wake_due(REMINDERS):
+            for job_id, lane in self._queue.wake_due():
                 self._dispatcher.wake(job_id, lane)
         if steady_seconds - self._tidied_at >= TIDY_SECONDS:
             self._tidy()

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sqlalchemy import ColumnElement, Select, delete, insert, not_, select
+from sqlalchemy import ColumnElement, Select, delete, exists, insert, not_, select
 from sqlalchemy.orm import Session
 
 from app.db import DatabaseTime
-from app.jobs.models import DEFAULT_LANE, WorkerLane
+from app.jobs.models import DEFAULT_LANE, IS_RUNNING, Job, WorkerLane
 
 ANNOUNCE_SECONDS = 4.0
 PRESENCE_SECONDS = 15.0
@@ -26,6 +26,12 @@ def _is_fresh() -> ColumnElement[bool]:
 def served_lanes() -> Select[str]:
     """The lanes in which at least one worker is alive."""
     return select(WorkerLane.lane).where(_is_fresh()).distinct()
+
+
+def has_idle_worker() -> ColumnElement[bool]:
+    """Whether a living worker holds no job."""
+    busy = select(Job.worker).where(IS_RUNNING).correlate(None)
+    return exists(select(WorkerLane.worker).where(_is_fresh(), WorkerLane.worker.not_in(busy)))
 
 
 def announce(session: Session, worker: str, lanes: Iterable[str]) -> None:

@@ -16,6 +16,7 @@ from sqlalchemy.sql.dml import ReturningInsert
 from app.db import Database, DatabaseTime
 from app.errors import UsageError
 from app.jobs.claim import claim_named, claim_next, is_due
+from app.jobs.lanes import has_idle_worker
 from app.jobs.models import IS_ACTIVE, IS_QUEUED, JOBS, ClaimedJob, Job, JobState, NewJob, SettledJob
 from app.settings import JobSettings
 
@@ -26,6 +27,7 @@ Settled = Callable[[Session, SettledJob], None]
 CLAIM_LOCK = 7_962_546_302
 PURGE_ROWS = 1000
 FIRST_REMINDER_SECONDS = 1.0
+REMINDERS_PER_LANE = 2
 _TAKE_TURN = select(func.pg_advisory_xact_lock(CLAIM_LOCK))
 _DEDUPE_TRIES = 5
 
@@ -148,25 +150,25 @@ class JobQueue:
         if listener is not None:
             listener(session, job)
 
-    def wake_due(self, limit: int) -> list[tuple[uuid.UUID, str]]:
-        """Mark and return due jobs whose workers were never told, or too long ago: (id, lane)."""
+    def wake_due(self) -> list[tuple[uuid.UUID, str]]:
+        """Mark and return due jobs whose workers were never told, or too long ago: (id, lane).
+
+        A few of each lane, because a woken worker empties its lanes; none while all workers are
+        busy, because they do so anyway when they have ended what they hold.
+        """
         patience = self.settings.rewake_seconds
         stale = or_(
             Job.woken_at.is_(None),
             ~Job.woken_at.between(DatabaseTime(-patience), DatabaseTime(patience)),
         )
-        oldest = (
-            select(Job.id)
-            .where(IS_QUEUED, is_due(), stale)
-            .order_by(Job.woken_at.asc().nulls_first(), Job.priority.desc(), Job.created_at)
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-            .correlate(None)
-        )
+        order = (Job.woken_at.asc().nulls_first(), Job.priority.desc(), Job.created_at)
+        place = func.row_number().over(partition_by=Job.lane, order_by=order).label("place")
+        ranked = select(Job.id, place).where(IS_QUEUED, is_due(), stale).subquery()
+        first = select(ranked.c.id).where(ranked.c.place <= REMINDERS_PER_LANE, has_idle_worker())
         with self.database.write() as session:
             rows = session.execute(
                 update(Job)
-                .where(Job.id.in_(oldest))
+                .where(Job.id.in_(first))
                 .values(woken_at=DatabaseTime())
                 .execution_options(synchronize_session=False)
                 .returning(Job.id, Job.lane)

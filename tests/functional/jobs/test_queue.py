@@ -17,7 +17,7 @@ from app.errors import LeaseLostError
 from app.jobs.lanes import PRESENCE_SECONDS, announce, forget_silent, route, withdraw
 from app.jobs.lease import Lease, Leases, guard
 from app.jobs.models import ClaimedJob, Job, JobState, NewJob, SettledJob, WorkerLane, region_lane
-from app.jobs.queue import JobQueue
+from app.jobs.queue import FIRST_REMINDER_SECONDS, JobQueue
 from app.settings import JobSettings
 
 ANY = ("work",)
@@ -337,20 +337,65 @@ def test_a_guarded_write_is_undone_when_the_job_was_taken(queue: JobQueue, lease
     assert row(queue, job.id).priority == 1
 
 
-def test_jobs_nobody_was_told_of_are_woken(database: Database, leases: Leases) -> None:
+def test_jobs_nobody_was_told_of_are_woken(database: Database) -> None:
     """Reminders: what was just announced waits, what is due or has waited too long does not."""
     queue = JobQueue(database, replace(JobSettings(), rewake_seconds=20.0))
+    with database.write() as session:
+        announce(session, "idle", ["default"])
     add(queue)
-    stale, returned, ahead = add(queue), add(queue), add(queue)
-    due = add(queue, due=datetime.now(UTC) - HOUR)
-    add(queue, due=datetime.now(UTC) + HOUR)
+    lanes = {name: region_lane(name) for name in ("stale", "returned", "ahead", "due", "later")}
+    stale, returned, ahead = (add(queue, lane=lanes[name]) for name in ("stale", "returned", "ahead"))
+    due = add(queue, lane=lanes["due"], due=datetime.now(UTC) - HOUR)
+    add(queue, lane=lanes["later"], due=datetime.now(UTC) + HOUR)
     change(queue, stale, woken_at=DatabaseTime(-21))
     change(queue, returned, woken_at=None)
     change(queue, ahead, woken_at=DatabaseTime(3600))
-    woken = queue.wake_due(10)
-    assert {job for job, _ in woken} == {stale, returned, ahead, due}
-    assert {lane for _, lane in woken} == {"default"}
-    assert queue.wake_due(10) == []
+    woken = queue.wake_due()
+    assert set(woken) == {
+        (stale, lanes["stale"]),
+        (returned, lanes["returned"]),
+        (ahead, lanes["ahead"]),
+        (due, lanes["due"]),
+    }
+    assert queue.wake_due() == []
+
+
+def test_the_first_reminder_comes_soon(database: Database) -> None:
+    """A message may lie with a busy worker: the first reminder does not wait as long as later ones."""
+    queue = JobQueue(database, replace(JobSettings(), rewake_seconds=20.0))
+    with database.write() as session:
+        announce(session, "idle", ["default"])
+    job_id = add(queue)
+    woken_at = row(queue, job_id).woken_at
+    assert woken_at is not None
+    change(queue, job_id, woken_at=woken_at - timedelta(seconds=FIRST_REMINDER_SECONDS))
+    assert [job for job, _ in queue.wake_due()] == [job_id]
+    assert queue.wake_due() == []
+
+
+def test_a_long_queue_is_not_reminded_job_by_job(database: Database) -> None:
+    """A few reminders for each lane are enough, and a long lane does not delay a short one."""
+    queue = JobQueue(database, JobSettings())
+    with database.write() as session:
+        announce(session, "idle", ["default"])
+    for lane in ["default"] * 20 + ["region.Burgos"]:
+        change(queue, add(queue, lane=lane), woken_at=None)
+    assert sorted(lane for _, lane in queue.wake_due()) == ["default", "default", "region.Burgos"]
+    assert [lane for _, lane in queue.wake_due()] == ["default", "default"]
+
+
+def test_busy_workers_are_not_reminded(database: Database) -> None:
+    """While every worker holds a job there is nobody to wake; they look for themselves afterwards."""
+    queue = JobQueue(database, JobSettings())
+    with database.write() as session:
+        announce(session, "w", ["default"])
+    add(queue)
+    take(queue)
+    change(queue, add(queue), woken_at=None)
+    assert queue.wake_due() == []
+    with database.write() as session:
+        announce(session, "idle", ["default"])
+    assert len(queue.wake_due()) == 1
 
 
 def test_old_jobs_are_cleared_away(database: Database) -> None:

@@ -18,6 +18,7 @@ from sqlalchemy import select, update
 from app.db import Database, DatabaseTime
 from app.jobs.dispatch import EmbeddedDispatcher, submit
 from app.jobs.keeper import Keeper
+from app.jobs.lanes import announce
 from app.jobs.lease import Leases
 from app.jobs.models import Job, NewJob, ScheduleSlot
 from app.jobs.queue import JobQueue
@@ -117,6 +118,8 @@ def test_a_lost_job_is_back_and_announced_in_one_round(database: Database) -> No
     queue = JobQueue(database, JobSettings())
     job = queue.add(NewJob("work", {})).job_id
     queue.claim(("default",), "w", ("work",))
+    with database.write() as session:
+        announce(session, "idle", ["default"])
     recorder = Recorder()
     keeper = Keeper(queue, recorder)
     keeper.tick(0.0)

@@ -129,7 +129,7 @@ def test_a_cloud_that_is_not_there_is_told(place: Service) -> None:
 
 
 def test_old_tasks_are_cleared_away_and_young_ones_are_not(place: Service, database: Database) -> None:
-    """The keeper removes tasks that ended longer ago than the retention; running ones stay whatever their age."""
+    """The keeper removes tasks that ended longer ago than the retention; running ones stay."""
     settings = settings_of(place)
     starter = region_tasks(settings, database)
     old, young, running = (
