@@ -278,9 +278,7 @@ def listed(
     return session.scalars(query).all()
 
 
-def items(
-    session: Session, task_id: str, *, after: int = -1, limit: int | None = None
-) -> Sequence[TaskItem]:
+def items(session: Session, task_id: str, *, after: int = -1, limit: int | None = None) -> Sequence[TaskItem]:
     """What the task did, in the order of its plan, from the position behind ``after`` on."""
     query = (
         select(TaskItem)
