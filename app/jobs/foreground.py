@@ -117,7 +117,17 @@ class ForegroundWork:
         self._thread = Thread(target=self._keep, name="leases", daemon=True)
 
     def __enter__(self) -> Self:
-        """Begin to give signs of life."""
+        """Begin to give signs of life.
+
+        Raises:
+            DatabaseStateError: the database does not answer.
+
+        """
+        try:
+            # Before there is a job: a lane where nobody stands is everybody's.
+            self._announce(monotonic())
+        except OperationalError as error:
+            raise _away() from error
         self._thread.start()
         return self
 
@@ -160,8 +170,6 @@ class ForegroundWork:
             task, created = tasks.start(session, new)
             if not created:
                 raise _busy(task)
-            # Before the job is there: a lane where nobody stands is everybody's.
-            announce(session, self._worker, (self._lane,))
             job = NewJob(FOREGROUND_KIND, {"task_id": task.id}, lane=self._lane, max_attempts=1)
             task.job_id = self._queue.enqueue(session, job).job_id
         claimed = self._queue.claim_one(task.job_id, self._worker, (FOREGROUND_KIND,))
@@ -195,11 +203,15 @@ class ForegroundWork:
             self._wake.wait(TICK_SECONDS)
             self._wake.clear()
 
+    def _announce(self, now: float) -> None:
+        """Say who stands in the lane; by one thread at a time, as it replaces what it said before."""
+        with self._database.write() as session:
+            announce(session, self._worker, (self._lane,))
+        self._announced_at = now
+
     def _tick(self, now: float) -> None:
         if now - self._announced_at >= ANNOUNCE_SECONDS:
-            with self._database.write() as session:
-                announce(session, self._worker, (self._lane,))
-            self._announced_at = now
+            self._announce(now)
         for region, held in list(self._held.items()):
             if held.report is not None:
                 self._settle(held)

@@ -230,7 +230,13 @@ class Service:
 
     def freeze_upload(self, process: subprocess.Popen[bytes], region: str = "Burgos") -> None:
         """Stop the process, with all that it started, as soon as it writes an image's content."""
-        wait_until(lambda: self.incoming_bytes(region) >= CHUNK_BYTES, END_SECONDS, "an upload", 0.001)
+        wait_until(
+            lambda: self.incoming_bytes(region) >= CHUNK_BYTES or process.poll() is not None,
+            END_SECONDS,
+            "an upload",
+            0.001,
+        )
+        assert process.poll() is None, "\n".join(path.read_text()[-2000:] for path in self.home.glob("*.log"))
         for each in family(process):
             each.suspend()
         assert self.incoming_bytes(region) >= CHUNK_BYTES
