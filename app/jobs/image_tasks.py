@@ -47,7 +47,9 @@ class ImageTasks:
         region = _region_ref(task.region)
         with _stopping(context) as stop:
             recorder = Recorder(task_id, task.region, context.transaction, stop, task.mode == Mode.SYNC)
-            service = ImageService(self.settings, self.cloud, listener=recorder.listen, stop=stop)
+            service = ImageService(
+                self.settings, self.cloud, listener=recorder.listen, stop=stop, leased=True
+            )
             report: RegionReport | None = None
             if task.mode != Mode.PLAN:
                 with recorder.writing():

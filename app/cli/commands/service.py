@@ -165,9 +165,9 @@ def worker(workers: int | None, lanes: str | None) -> None:
 
     settings = chosen(read_settings(web=False))
     logs.configure(settings)
-    from app.jobs.wiring import wiring
     from app.jobs.worker import run_worker
     from app.serve.folders import make_folder
+    from app.serve.wiring import wiring
 
     make_folder(settings.service.state_dir)
     run_worker(settings, wiring, lanes=_lanes(lanes), reload=lambda: chosen(load_settings(web=False)))
@@ -192,8 +192,8 @@ def beat() -> None:
     """
     settings = read_settings(web=False)
     logs.configure(settings)
-    from app.jobs.wiring import wiring
     from app.jobs.worker import run_beat
+    from app.serve.wiring import wiring
 
     run_beat(settings, wiring)
 

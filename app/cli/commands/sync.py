@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from app.cli import forms
 from app.cli.connect import open_images
 from app.cli.failures import EXIT_INCOMPLETE, EXIT_OK
 from app.cli.labels import labels
-from app.cli.lease import Leases, NoLeases, leases, reserve
+from app.cli.lease import Leases, NoLeases, has_service, leases, reserve
 from app.cli.listeners import HEADER, RegionLines, RegionLogs, make_log_directory, together
 from app.cli.options import Common, image_options, regions_argument
 from app.cli.output import Output
@@ -89,6 +90,7 @@ class _Run:
             listener=together(self._listeners),
             stop=self.stop,
             region_stop=lambda region: self._leases.stop_of(region),
+            leased=not request.dry_run and has_service(os.environ),
         )
 
     def work(self) -> list[RegionReport]:

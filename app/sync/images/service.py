@@ -45,6 +45,7 @@ class ImageService:
         stop: set it to end a run at the next chunk.
         region_stop: the event that ends work on one region (full name) and on no other; it must count
             as set also when ``stop`` is.
+        leased: whether the caller holds the leases of the regions that it synchronises.
 
     """
 
@@ -56,12 +57,14 @@ class ImageService:
         listener: Listener | None = None,
         stop: Event | None = None,
         region_stop: Callable[[str], Event] | None = None,
+        leased: bool = False,
     ) -> None:
         self.settings = settings
         self.cloud = cloud
         self._listener = listener or ignore
         self._stop = stop or Event()
         self._region_stop = region_stop
+        self._leased = leased
         self._master = RegionRef("master", settings.master_region)
         self._catalog: Catalog | None = None
         self._catalog_lock = Lock()
@@ -210,8 +213,10 @@ class ImageService:
             self._listener(Noticed(region.full, notice))
 
         stop = self._region_stop(region.full) if self._region_stop else self._stop
-        copier = Copier(destination, replace(route, stop=stop), distributor, this_writer(), on_trouble)
-        return RegionRun(plan, destination, copier, self._listener, stop, names).run()
+        writer = this_writer(leased=self._leased)
+        copier = Copier(destination, replace(route, stop=stop), distributor, writer, on_trouble)
+        run = RegionRun(plan, destination, copier, self._listener, stop, names, self._leased)
+        return run.run()
 
 
 def _needing_content(plan: RegionPlan, names: frozenset[str] | None) -> list[PlannedImage]:

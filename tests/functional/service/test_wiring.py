@@ -20,7 +20,7 @@ from app.jobs.models import ClaimedJob, NewJob
 from app.jobs.queue import JobQueue
 from app.jobs.region_sync import SYNC_KIND
 from app.jobs.region_tasks import FOREGROUND_KIND, KIND, SETTLED
-from app.jobs.wiring import ImageEngine, region_tasks, wiring
+from app.serve.wiring import ImageEngine, region_tasks, wiring
 from app.settings import ImageSettings, JobSettings, ServiceSettings, StoreSettings
 from app.sync import tasks
 from app.sync.models import Task

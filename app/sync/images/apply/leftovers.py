@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from app.sync.images.apply.writer import is_abandoned, look_up
+from app.sync.images.apply.writer import has_lost_its_lease, is_abandoned, look_up
 from app.sync.images.compare import Verdict, content_matches
 from app.sync.images.model import Image
 from app.sync.images.plan import RegionPlan
@@ -28,15 +28,24 @@ class Leftovers:
     in_progress: frozenset[str]
 
 
-def sort_leftovers(plan: RegionPlan, now: datetime) -> Leftovers:
-    """Judge every partial image of the plan."""
+def sort_leftovers(plan: RegionPlan, now: datetime, *, leased: bool) -> Leftovers:
+    """Judge every partial image of the plan.
+
+    Args:
+        leased: whether this run holds the region's lease.
+
+    """
     sources = {p.source.name: p.source for p in plan.images if p.item.status.needs_content}
     complete: dict[str, Image] = {}
     garbage: list[Image] = []
     in_progress: set[str] = set()
     for image in plan.partials:
         name = str(image.properties[TARGET_NAME])
-        if not is_abandoned(look_up(str(image.properties[WRITER])), image.created_at, now):
+        writer = str(image.properties[WRITER])
+        gone = has_lost_its_lease(writer, leased=leased) or is_abandoned(
+            look_up(writer), image.created_at, now
+        )
+        if not gone:
             in_progress.add(name)
         elif name not in complete and _is_complete(image, sources.get(name)):
             complete[name] = image

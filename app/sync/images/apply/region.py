@@ -51,6 +51,7 @@ class RegionRun:
 
     Attributes:
         names: if given, only these images are worked on.
+        leased: whether the run holds the region's lease, so that no other leased run can be at it.
         ids: image name to id in the region, kept up to date while images are made (5.2).
         made: images published in this run, by name.
         failed: names of images that could not be brought up to date.
@@ -63,6 +64,7 @@ class RegionRun:
     listener: Listener
     stop: Event
     names: frozenset[str] | None = None
+    leased: bool = False
     ids: dict[str, str] = field(default_factory=dict)
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     notices: list[Notice] = field(default_factory=list)
@@ -96,7 +98,7 @@ class RegionRun:
         return self._report(started, region_state(outcomes, self.trouble), None)
 
     def _passes(self) -> None:
-        self.leftovers = sort_leftovers(self.plan, datetime.now(UTC))
+        self.leftovers = sort_leftovers(self.plan, datetime.now(UTC), leased=self.leased)
         self._clean_up()
         self._obsolete()
         self._deactivate()

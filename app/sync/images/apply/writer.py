@@ -42,13 +42,29 @@ def _start_time(pid: int) -> str | None:
     return stat.rpartition(")")[2].split()[_STAT_START_FIELD]
 
 
-def this_writer() -> str:
-    """The name of the present process."""
-    return f"{_machine()}:{os.getpid()}:{_start_time(os.getpid())}"
+LEASED = ":leased"
+"""Ending of the name of a writer that holds the region's lease in the service's database."""
+
+
+def this_writer(*, leased: bool = False) -> str:
+    """The name of the present process.
+
+    Args:
+        leased: whether it holds the region's lease. Whoever holds the lease next then knows that this
+            writer has lost it, wherever it runs and even if it is still alive.
+
+    """
+    return f"{_machine()}:{os.getpid()}:{_start_time(os.getpid())}{LEASED if leased else ''}"
+
+
+def has_lost_its_lease(writer: str, *, leased: bool) -> bool:
+    """Whether the mark is of a writer that worked under the lease which we hold now."""
+    return leased and writer.endswith(LEASED)
 
 
 def look_up(writer: str) -> Writer:
     """What became of a writer. A mark that cannot be read counts as gone."""
+    writer = writer.removesuffix(LEASED)
     if writer == this_writer():
         return Writer.SELF
     machine, _, rest = writer.partition(":")

@@ -7,7 +7,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from app.sync.images.apply.writer import FOREIGN_GRACE, Writer, is_abandoned, look_up, this_writer
+from app.sync.images.apply.writer import (
+    FOREIGN_GRACE,
+    Writer,
+    has_lost_its_lease,
+    is_abandoned,
+    look_up,
+    this_writer,
+)
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 
@@ -74,3 +81,14 @@ def test_who_may_be_cleaned_up_after(writer, age, expected):
 def test_unknown_age_of_an_unseen_writer_counts_as_old(created_at):
     """Without a readable date nothing would ever be cleaned."""
     assert is_abandoned(Writer.ELSEWHERE, created_at, NOW)
+
+
+@pytest.mark.parametrize(
+    ("marked_under_lease", "we_hold_it", "expected"),
+    [(True, True, True), (True, False, False), (False, True, False), (False, False, False)],
+)
+def test_who_holds_the_lease_takes_over_from_who_held_it(marked_under_lease, we_hold_it, expected):
+    """Under a region's lease only marks made under that lease are known to be left behind."""
+    mark = this_writer(leased=marked_under_lease)
+    assert has_lost_its_lease(mark, leased=we_hold_it) is expected
+    assert look_up(mark) is Writer.SELF
