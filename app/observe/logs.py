@@ -166,3 +166,8 @@ def init_app(app: Flask) -> None:
         # The thread has answered other requests before.
         _about.set({})
         bind(request_id=g.get("request_id"), global_request_id=g.get("global_request_id"))
+
+    @app.teardown_request
+    def end(_error: BaseException | None) -> None:
+        # What the thread does next is about something else.
+        _about.set({})

@@ -147,3 +147,17 @@ def test_lines_of_a_request_carry_its_id_and_no_other(stream: io.StringIO) -> No
         client.get("/")
         client.get("/")
     assert [line.get("request_id") for line in lines(stream)] == ["req-1", None]
+
+
+def test_nothing_stays_bound_after_a_request() -> None:
+    """What a thread logs after it has answered is not told as part of that request."""
+    app = Flask(__name__)
+    logs.init_app(app)
+
+    @app.get("/")
+    def view() -> dict[str, str]:
+        logs.bind(region="Burgos")
+        return dict(logs.bound_fields())
+
+    assert app.test_client().get("/").json == {"region": "Burgos"}
+    assert logs.bound_fields() == {}
