@@ -50,7 +50,7 @@ def test_a_thousand_jobs_are_each_done_once(hall: tuple[Bench, Broker]) -> None:
     assert set(effects) == jobs
 
 
-# Without Redis: a worker of Celery sometimes stays deaf after its restart (docs/adr/0002-job-table.md).
+# Without Redis, where it fails at times for a reason not yet known (docs/adr/0002-job-table.md).
 @pytest.mark.parametrize("hall", ["rabbitmq-postgresql"], indirect=True)
 def test_the_broker_restarts_under_load(hall: tuple[Bench, Broker]) -> None:
     """The broker restarts and forgets everything while jobs are added: all are done, each once."""
